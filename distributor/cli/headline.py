@@ -188,6 +188,8 @@ def _paying(situation: Situation) -> Headline:
         action = _("At least {count} orders are held and wait for a person: `held` lists them.").format(
             count=situation.held
         )
+    elif situation.held == 1:
+        action = _("1 order is held and waits for a person: `held` lists it.")
     elif situation.held:
         action = _("{count} orders are held and wait for a person: `held` lists them.").format(count=situation.held)
     elif situation.alarms:

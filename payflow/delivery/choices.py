@@ -34,6 +34,7 @@ from payflow.state import ENDED, Delivery, DeliveryState, Reason, Receipt, Recei
 
 HELD_MAX: Final = 500
 _RELEASED: Final = frozenset({ReceiptState.HELD, ReceiptState.COVERED, ReceiptState.SKIPPED})
+_UNDERWAY: Final = frozenset({ReceiptState.FOUND, ReceiptState.WAITING_DOCUMENT, ReceiptState.READY})
 _RESENT: Final = frozenset({ReceiptState.SENT, ReceiptState.REFUSED})
 _ADDRESS: Final = frozenset({Reason.NO_RECIPIENT, Reason.CONFIRM_RECIPIENT, Reason.SHARED_ADDRESS})
 _ASKED: Final = frozenset({ReceiptState.HELD, ReceiptState.READY})
@@ -58,6 +59,15 @@ class Resend:
     kind: str = "resend"
 
 
+def _goes_on(receipt: Receipt) -> str:
+    """Say what a receipt is waiting for that no word of a person lets go on."""
+    if receipt.gone or receipt.state not in _UNDERWAY:
+        return ""
+    if receipt.reason is Reason.NO_RECIPIENT:
+        return ": it goes on by itself when Conta Azul, `map` or the office's page gives it an address"
+    return ": it goes on by itself"
+
+
 async def release(ledger: LaneLedger, baixa: BaixaId, by: Decider) -> Receipt:
     """
     Let a receipt begin anew that is held, covered or skipped.
@@ -69,7 +79,7 @@ async def release(ledger: LaneLedger, baixa: BaixaId, by: Decider) -> Receipt:
     """
     receipt, deliveries = await _read(ledger, baixa)
     if receipt.gone or receipt.state not in _RELEASED:
-        raise Rejected(f"a receipt that is {receipt.state} cannot be released")
+        raise Rejected(f"a receipt that is {receipt.state} cannot be released{_goes_on(receipt)}")
     _require_whole(receipt)
     _require_known(deliveries)
     mails = corrections.mails_of_now(receipt, deliveries)

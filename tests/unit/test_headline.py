@@ -56,6 +56,8 @@ def test_what_needs_a_look_stands_under_it_although_payouts_go_on() -> None:
     held = replace(PAYING, held=3, alarms={"low_gas"})
 
     assert headline(held).line == "PAYING"
+    one = headline(replace(held, held=1)).action
+    assert one == "1 order is held and waits for a person: `held` lists it."
     assert headline(held).action == "3 orders are held and wait for a person: `held` lists them."
     more = headline(replace(held, held=50, held_more=True)).action
     assert more == "At least 50 orders are held and wait for a person: `held` lists them."

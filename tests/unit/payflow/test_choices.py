@@ -94,6 +94,23 @@ def test_every_state_that_waits_for_a_person_has_an_exit() -> None:
     assert all(ALLOWED[state] for state in (S.HELD, S.UNKNOWN, S.REFUSED))
 
 
+@pytest.mark.parametrize(
+    ("receipt", "said"),
+    [
+        (a_receipt(state=S.READY, reason=Reason.NO_RECIPIENT), "ready cannot be released: it goes on .* an address"),
+        (a_receipt(state=S.FOUND), "found cannot be released: it goes on by itself$"),
+        (a_receipt(state=S.FOUND, gone=True), "found cannot be released$"),
+        (a_receipt(state=S.SENT), "sent cannot be released$"),
+    ],
+)
+async def test_what_cannot_be_released_says_what_it_waits_for(receipt: Receipt, said: str) -> None:
+    """A person who types the command wants to know what else to do."""
+    book = await stored(receipt)
+
+    with pytest.raises(Rejected, match=said):
+        await choices.release(book.lane, B1, BY)
+
+
 async def test_a_held_mail_is_tried_again_as_it_was() -> None:
     """The server accepted nothing of it, so it is no other mail."""
     held = a_receipt(state=S.HELD, reason=Reason.UNDELIVERABLE, document_sha256="d")
