@@ -15,7 +15,7 @@ from typing import Final
 
 from foundation.clock import UnixMs
 from payflow.model import NO_TERMS, PaymentTerms
-from payflow.state import After, Delivery, DeliveryState, Receipt, ReceiptState
+from payflow.state import After, Delivery, DeliveryState, Reason, Receipt, ReceiptState
 
 RECEIPT: Final = "receipt"
 """The kind of the first mail to each address."""
@@ -84,11 +84,32 @@ def correction_ended(receipt: Receipt, mails: Sequence[Delivery], now: UnixMs) -
     is flagged for that, whatever was corrected.
     """
     if receipt.state is not ReceiptState.SENT:
-        return receipt
+        return as_mailed(receipt, mails, now)
     if receipt.was_mailed and has_gone_out(receipt, mails):
         receipt = replace(unflagged(receipt), was_mailed=NO_TERMS, was_sha256="", was_source="")
-    after = dropped(receipt, now)
+    after = as_mailed(dropped(receipt, now), mails, now)
     return undone(after, now) if after.gone and after.after is not After.UNDONE else after
+
+
+def as_mailed(receipt: Receipt, mails: Sequence[Delivery], now: UnixMs) -> Receipt:
+    """
+    Return a mailed *receipt* as one of what its mails said, where a restore learned that from the send log.
+
+    That is one that is sent, or is held because its payment changed when one of its addresses had the mail.
+    Its own terms are from before the mail, or from after it: the payment was edited in between, so it is flagged. A
+    look that finds the payment as it was mailed ends the flag. A mail older than the last correction says nothing.
+    """
+    out = [one for one in mails if one.state is DeliveryState.SENT and _number_in(one) >= receipt.correction]
+    known = [one for one in out if one.said]
+    is_mailed = receipt.state is ReceiptState.SENT or receipt.reason is Reason.PAYMENT_CHANGED
+    if not is_mailed or not known:
+        return receipt
+    said = max(known, key=_number_in).said
+    if _are_same(said, receipt.terms):
+        return receipt
+    name = receipt.customer_name if said.customer == receipt.customer else ""
+    mailed = receipt.with_terms(replace(said, customer_name=name))
+    return mailed if mailed.gone else flagged(mailed, receipt.terms, now)
 
 
 def dropped(receipt: Receipt, now: UnixMs) -> Receipt:

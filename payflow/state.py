@@ -280,6 +280,8 @@ class Delivery:
     """Who said what becomes of it after its outcome was unknown."""
     customer: CustomerId = NO_TERMS.customer
     """Whose mail it is; empty in rows of versions before, and where only the send log knows it."""
+    said: PaymentTerms = NO_TERMS
+    """What it said, by the send log, where a restore put back a row from before the mail; without the payer's name."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
     @property

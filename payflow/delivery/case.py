@@ -264,6 +264,7 @@ class Case:
             log=self.tools.send_log(self.receipt.company, epoch),
             sender=self.tools.desk,
             clock=self.tools.clock,
+            said=self.receipt.terms,
         )
 
 

@@ -122,4 +122,5 @@ class Mails:
 def _addressed(fresh: Delivery, known: Delivery, domain: str) -> Delivery:
     """Return a mail of which only the send log knows, with the address that it can be sent to again."""
     whole = replace(fresh, state=known.state, attempt_deadline_ms=known.attempt_deadline_ms, version=known.version)
+    whole = replace(whole, said=known.said)
     return replace(whole, message_id=letters.message_id(whole, domain))

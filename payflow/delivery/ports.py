@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from payflow.mail.smtp import SmtpOutcome
-from payflow.model import PaymentKey
+from payflow.model import NO_TERMS, PaymentKey, PaymentTerms
 from payflow.state import Delivery
 
 
@@ -51,9 +51,9 @@ class Begun:
 class SendLog(Protocol):
     """The append-only second record, in another account than the ledger."""
 
-    async def begin(self, key: DeliveryKey, owner: str) -> None:
+    async def begin(self, key: DeliveryKey, owner: str, said: PaymentTerms = NO_TERMS) -> None:
         """
-        Append that *owner* is about to offer this mail.
+        Append that *owner* is about to offer this mail, and what it says.
 
         Raises SendLogUnavailable if it is not certain that it was written, or if the log's epoch is a newer one than
         this worker's (a restore has begun): then nothing may be sent.

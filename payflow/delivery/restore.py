@@ -20,10 +20,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from typing import Final
 
 from foundation.clock import UnixMs
-from payflow.delivery.ports import DeliveryKey, LogRecords
+from payflow.delivery.ports import DeliveryKey, LogRecords, delivery_key
 from payflow.delivery.rules import ATTEMPT_MS
+from payflow.model import NO_TERMS, PaymentTerms
 from payflow.state import Delivery, DeliveryPhase, DeliveryState
 
 
@@ -44,6 +46,7 @@ class KnownSend(StrEnum):
     NOTHING = "nothing"
 
 
+NOTHING_SAID: Final[Mapping[str, PaymentTerms]] = {}
 ENDED = frozenset({DeliveryState.SENT, DeliveryState.REFUSED, DeliveryState.HELD, DeliveryState.CANCELLED})
 
 
@@ -94,8 +97,29 @@ def tombstone(key: DeliveryKey, known: KnownSend, now: UnixMs) -> Delivery:
     )
 
 
-def apply(rows: Mapping[DeliveryKey, Delivery], log: LogRecords, now: UnixMs) -> Sequence[Delivery]:
-    """Return every restored row as the log decides it, and a row for each mail that only the log names."""
+def apply(
+    rows: Mapping[DeliveryKey, Delivery],
+    log: LogRecords,
+    now: UnixMs,
+    said: Mapping[str, PaymentTerms] = NOTHING_SAID,
+) -> Sequence[Delivery]:
+    """
+    Return every restored row as the log decides it, and a row for each mail that only the log names.
+
+    Each has what it *said*, by the owner of its claim; of one that the row knows as sent, the receipt's row knows it.
+    """
     kept = [released(delivery, fold(log.get(key, ())), now) for key, delivery in rows.items()]
     named = {key: fold(records) for key, records in log.items() if key not in rows}
-    return [*kept, *(tombstone(key, known, now) for key, known in named.items() if known is not KnownSend.NOTHING)]
+    only = [tombstone(key, known, now) for key, known in named.items() if known is not KnownSend.NOTHING]
+    sent = {key for key, delivery in rows.items() if delivery.state is DeliveryState.SENT}
+    decided = [(delivery_key(one), one) for one in [*kept, *only]]
+    words = {key: what_it_said(log.get(key, ()), said) for key, _ in decided if key not in sent}
+    return [replace(one, said=words.get(key) or one.said) for key, one in decided]
+
+
+def what_it_said(records: Sequence[tuple[str, str]], said: Mapping[str, PaymentTerms]) -> PaymentTerms:
+    """Return what a mail said that went out, or may have; nothing if none did, or a version before began it."""
+    ended = {owner for owner, word in records if word != LogWord.BEGUN}
+    accepted = [owner for owner, word in records if word == LogWord.ACCEPTED]
+    out = accepted or [owner for owner, _ in records if owner not in ended]
+    return next((said[owner] for owner in out if owner in said), NO_TERMS)

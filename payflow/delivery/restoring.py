@@ -22,7 +22,7 @@ from payflow import corrections
 from payflow.delivery import choices, restore, since, steps
 from payflow.delivery.choices import Decider
 from payflow.delivery.payers import LaneRecipients
-from payflow.delivery.ports import DeliveryKey, LogRecords, delivery_key
+from payflow.delivery.ports import DeliveryKey, delivery_key
 from payflow.delivery.purging import Purging
 from payflow.delivery.restored_rows import restored_rows
 from payflow.delivery.since import Said
@@ -77,7 +77,7 @@ class Restoring:
         epoch = await self.log.raise_epoch()
         await self._put(keys.RESTORING, EPOCHS.encode(Epoch(epoch)))
         await self._put_back(backup)
-        mails = await self._release(await self.log.records(utc_day(UnixMs(backup.began_ms - DAY_MS))))
+        mails = await self._release(backup.began_ms)
         said = since.read_since(await self.audit.recorded(keys.decisions(self.ledger.company)), backup.began_ms)
         unknown = [one for one in said.skipped.values() if not await self._skipped(one)]
         for customer, one in said.payers.items():
@@ -101,7 +101,7 @@ class Restoring:
         await self._pause()
         epoch = await self.log.raise_epoch()
         await self._put(keys.RESTORING, EPOCHS.encode(Epoch(epoch)))
-        mails = await self._release(await self.log.records(utc_day(UnixMs(since_ms - DAY_MS))))
+        mails = await self._release(since_ms)
         await self._end(epoch)
         return mails
 
@@ -150,10 +150,12 @@ class Restoring:
             write.put(key, wanted, there.version if there else UNSTORED)
         return True
 
-    async def _release(self, records: LogRecords) -> Mapping[DeliveryState, int]:
-        """Let the log decide every mail, and each receipt with its mails in one group."""
+    async def _release(self, since_ms: UnixMs) -> Mapping[DeliveryState, int]:
+        """Let the log decide every mail, from the day before on, and each receipt with its mails in one group."""
+        first_day = utc_day(UnixMs(since_ms - DAY_MS))
+        records, said = await self.log.records(first_day), await self.log.said(first_day)
         rows = {delivery_key(one): one for one in [mail async for mail in self._deliveries()]}
-        decided = restore.apply(rows, records, self.clock())
+        decided = restore.apply(rows, records, self.clock(), said)
         by_payment: dict[BaixaId, list[Delivery]] = {}
         for delivery in decided:
             by_payment.setdefault(delivery.baixa, []).append(delivery)
@@ -170,7 +172,8 @@ class Restoring:
         if receipt.state in ENDED:  # a further mail of it, ordered after the backup, may have gone out
             lost = any(one.state is DeliveryState.UNKNOWN and not one.decided_by for one in mails)
             is_asked = lost and receipt.state is ReceiptState.SENT
-            return replace(thawed, state=ReceiptState.UNKNOWN, changed_ms=now) if is_asked else thawed
+            known = corrections.as_mailed(thawed, mails, now)
+            return replace(known, state=ReceiptState.UNKNOWN, changed_ms=now) if is_asked else known
         if any(one.state is DeliveryState.UNKNOWN and not one.address for one in mails):
             # Only the log knows it: it gets its address and document first, then a person can send it again.
             return replace(thawed, state=ReceiptState.FOUND, reason=None, due_ms=now, changed_ms=now)

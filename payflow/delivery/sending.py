@@ -22,6 +22,7 @@ from payflow.delivery.ports import Channel, Deliveries, DeliveryKey, MailAccount
 from payflow.errors import SendLogUnavailable
 from payflow.mail.codes import Verdict
 from payflow.mail.smtp import SmtpOutcome
+from payflow.model import NO_TERMS, PaymentTerms
 from payflow.state import Delivery, DeliveryState
 
 STEP_S_MAX: Final = 5.0
@@ -46,6 +47,8 @@ class Sending:
     clock: Clock
     monotonic: Callable[[], float] = time.monotonic
     owner: Callable[[], str] = new_owner
+    said: PaymentTerms = NO_TERMS
+    """What the mails say: the log knows it before they go out."""
 
     async def attempt(self, delivery: Delivery, data: bytes, channel: Channel) -> Delivery:
         """
@@ -63,7 +66,7 @@ class Sending:
         claim = rules.claim(counted, self.owner(), self.clock())
         claimed = await self._save(replace(claim, operation_id=channel.named(claim.message_id)))
         try:
-            await self.log.begin(delivery_key(claimed), claimed.owner)
+            await self.log.begin(delivery_key(claimed), claimed.owner, self.said)
         except SendLogUnavailable as error:
             await channel.close()
             await self._save(rules.put_off(claimed, self.clock(), str(error)))

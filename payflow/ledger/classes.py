@@ -42,6 +42,7 @@ CLASSES: Final[Mapping[str, Classes]] = {
     "Delivery": classed(
         id="company baixa customer",
         personal="address",
+        payment="said",
         free_text="reply",
         lookup="address_index",
         technical="kind number state due_ms attempt claimed_by attempt_deadline_ms phase frozen revision message_id "
@@ -62,6 +63,7 @@ CLASSES: Final[Mapping[str, Classes]] = {
     "RetentionMark": classed(technical="at_ms place decided_0 decided_1"),
     "Epoch": classed(technical="number"),
     "Head": classed(technical="number ledger where"),
+    "BegunTerms": classed(payment="said"),
     "SenderAccount": classed(technical="epoch stopped_ms why probe_ms minute in_minute day in_day", lookup="refused"),
     "QueuedCompany": classed(id="company", technical="since_ms tried_ms until_ms owed_ms day left taken"),
     "Lease": classed(technical="name holder until_ms"),

@@ -15,7 +15,7 @@ from foundation.tablestore.codec import Codec, Column, FieldKind, Record, flag, 
 from payflow.access import Access, Ask
 from payflow.connection import Invitation, SignIn, Token
 from payflow.days import Day
-from payflow.ledger.terms import terms_column
+from payflow.ledger.terms import said_column, terms_column
 from payflow.model import CompanyId
 from payflow.payers import Mailbox, PayerMapping
 from payflow.progress import Cursor, Entry, Instalment, LookKind
@@ -289,5 +289,6 @@ def _delivery(sealed: _Sealed) -> Record:
         word("reason", Reason, missing=None),
         text("decided_by"),
         text("customer", missing=""),
+        said_column(),
     )
     return Record(Delivery, columns)

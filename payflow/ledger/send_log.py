@@ -4,13 +4,16 @@ The send log: insert-only rows of one company, in another storage account than t
 Each record is one group with the epoch's row, on the condition of that row's version. So *begun* and the raising of
 the epoch exclude each other: a restore that has raised the epoch reads every record that was, and none can follow.
 
+*Begun* also says what the mail is about to say: amount, day, and the customer's id, never a name. A restored ledger
+takes it as what was mailed; its own row is from before the mail, and the payment may have been edited in between.
+
 The same row says which ledger mails this clinic's receipts. Of two deployments that share the second account the first
 one that connects the clinic is it; the other can begin nothing, until the first has disconnected the clinic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -23,7 +26,8 @@ from foundation.tablestore.queries import rows_under
 from payflow.delivery.ports import DeliveryKey
 from payflow.delivery.restore import LogWord
 from payflow.errors import SendLogUnavailable, ServedElsewhere
-from payflow.model import BaixaId, CompanyId, PaymentKey
+from payflow.ledger.terms import said_column
+from payflow.model import NO_TERMS, BaixaId, CompanyId, PaymentKey, PaymentTerms
 
 TRIES_MAX: Final = 5
 CLAIM_MS: Final = 600_000
@@ -42,7 +46,19 @@ class Head:
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 
-HEADS = Codec([Record(Head, (number("number"), text("ledger", missing=""), text("where", missing="")))])
+@dataclass(frozen=True, slots=True)
+class BegunTerms:
+    """What a record says besides ids: the terms that its mail names. Versions before did not write them."""
+
+    said: PaymentTerms = NO_TERMS
+
+
+HEADS = Codec(
+    [
+        Record(Head, (number("number"), text("ledger", missing=""), text("where", missing=""))),
+        Record(BegunTerms, (said_column(),)),
+    ]
+)
 _RECORD = "record:"
 
 
@@ -61,8 +77,8 @@ class TableSendLog:
     ledger: str = ""
     where: str = ""
 
-    async def begin(self, key: DeliveryKey, owner: str) -> None:
-        await self._append(key, owner, LogWord.BEGUN)
+    async def begin(self, key: DeliveryKey, owner: str, said: PaymentTerms = NO_TERMS) -> None:
+        await self._append(key, owner, LogWord.BEGUN, said)
 
     async def end(self, key: DeliveryKey, owner: str, *, accepted: bool) -> None:
         await self._append(key, owner, LogWord.ACCEPTED if accepted else LogWord.NOT_ACCEPTED)
@@ -111,14 +127,23 @@ class TableSendLog:
     async def records(self, first_day: str) -> Mapping[DeliveryKey, Sequence[tuple[str, str]]]:
         """Return (owner, word) of each mail from *first_day* on. Raises StoreUnavailable."""
         found: dict[DeliveryKey, list[tuple[str, str]]] = {}
+        async for key, row in self._since(first_day):
+            found.setdefault(key, []).append((str(row.values["claimed_by"]), str(row.values["word"])))
+        return found
+
+    async def said(self, first_day: str) -> Mapping[str, PaymentTerms]:
+        """Return what each mail begun from *first_day* on said, by the owner of its claim. Raises StoreUnavailable."""
+        begun = [row async for _, row in self._since(first_day)]
+        said = [(str(row.values["claimed_by"]), HEADS.decode(BegunTerms, row).said) for row in begun]
+        return {owner: terms for owner, terms in said if terms}
+
+    async def _since(self, first_day: str) -> AsyncIterator[tuple[DeliveryKey, Row]]:
         async for row in rows_under(self.rows, _RECORD):
             if str(row.values["day"]) >= first_day:
                 payment = PaymentKey(self.company, BaixaId(str(row.values["baixa"])))
-                key = DeliveryKey(payment, str(row.values["kind"]), int(row.values["number"]))
-                found.setdefault(key, []).append((str(row.values["claimed_by"]), str(row.values["word"])))
-        return found
+                yield DeliveryKey(payment, str(row.values["kind"]), int(row.values["number"])), row
 
-    async def _append(self, key: DeliveryKey, owner: str, word: LogWord) -> None:
+    async def _append(self, key: DeliveryKey, owner: str, word: LogWord, said: PaymentTerms = NO_TERMS) -> None:
         day = utc_day(self.clock())
         name = f"{_RECORD}{day}:{owner}:{word}"
         values: dict[str, Value] = {
@@ -128,6 +153,7 @@ class TableSendLog:
             "number": key.number,
             "claimed_by": owner,
             "word": str(word),
+            **(HEADS.encode(BegunTerms(said)) if said else {}),
         }
         for _ in range(TRIES_MAX):
             head = await self._read_head()

@@ -1,12 +1,20 @@
-"""The sealed columns of a receipt that hold a payment's terms: what it is now, and what was mailed of it before."""
+"""
+The columns that hold a payment's terms: sealed, what it is now and what was mailed before; and what a mail said.
+
+What a mail said is without the payer's name. It is what a receipt's row has unsealed: an amount, a day, and an id.
+"""
 
 from __future__ import annotations
 
 from dataclasses import astuple
+from typing import Final
 
 from foundation.tablestore.codec import Column, FieldKind
 from payflow.model import Centavos, CompanyId, CustomerId, PaymentTerms
 from payflow.sealing import Sealer
+
+SAID: Final = "said"
+"""The column, in the send log's *begun* and in the row of a mail."""
 
 
 def terms_column(company: CompanyId, sealer: Sealer, name: str) -> Column:
@@ -17,6 +25,16 @@ def terms_column(company: CompanyId, sealer: Sealer, name: str) -> Column:
         lambda stored: _terms(sealer.open(company, name, stored)) if stored else PaymentTerms(),
     )
     return Column(name, kind, name, PaymentTerms())
+
+
+def said_column() -> Column:
+    """Return the column of what a mail said, one value a line; empty, and in rows from before it came, nobody knows."""
+    kind = FieldKind(
+        str,
+        lambda terms: "\n".join(map(str, astuple(terms.without_names())[:3])) if terms else "",
+        lambda stored: _terms(f"{stored}\n") if stored else PaymentTerms(),
+    )
+    return Column(SAID, kind, SAID, PaymentTerms())
 
 
 def _terms(lines: str) -> PaymentTerms:

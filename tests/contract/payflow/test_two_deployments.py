@@ -118,6 +118,24 @@ async def test_a_clinic_is_taken_over_without_a_second_mail(both: tuple[Deployme
         await old.own_log().begin(next(iter(await old.own_log().records("2000-01-01"))), "late")
 
 
+async def test_a_clinic_that_is_taken_over_is_what_the_other_one_mailed(both: tuple[Deployment, Deployment]) -> None:
+    """The payment was edited before its mail there; here it is still what it was, and a person is asked."""
+    old, new = both
+    payment = old.paid(None)
+    for one in both:
+        await one.found(payment)
+    old.books.edit(payment, gross=200_00)
+    assert (await old.advance(payment, 3)).state is ReceiptState.SENT
+    await old.own_log().give_up()
+
+    await new.adopt()
+
+    found = await new.lane.receipt(BaixaId(payment.id))
+    assert found
+    assert (found.state, found.amount, found.now_is.amount) == (ReceiptState.SENT, 200_00, 100_00)
+    assert found.flagged_ms
+
+
 @pytest.mark.parametrize("lost", [False, True])
 async def test_a_clinic_whose_correction_was_mailed_is_taken_over(
     both: tuple[Deployment, Deployment], lost: bool

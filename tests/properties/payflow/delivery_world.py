@@ -23,7 +23,16 @@ from payflow.delivery.sending import Sending
 from payflow.errors import SendLogUnavailable
 from payflow.mail.codes import Phase, Verdict
 from payflow.mail.smtp import SmtpOutcome
-from payflow.model import BaixaId, Centavos, CompanyId, CustomerId, InstalmentId, PaymentKey
+from payflow.model import (
+    NO_TERMS,
+    BaixaId,
+    Centavos,
+    CompanyId,
+    CustomerId,
+    InstalmentId,
+    PaymentKey,
+    PaymentTerms,
+)
 from payflow.state import Delivery, DeliveryState, Receipt, ReceiptState
 
 COMPANY, BAIXA = CompanyId("c1"), BaixaId("b1")
@@ -163,7 +172,7 @@ class Log:
     world: World
     epoch: int
 
-    async def begin(self, key: DeliveryKey, owner: str) -> None:
+    async def begin(self, key: DeliveryKey, owner: str, _said: PaymentTerms = NO_TERMS) -> None:
         fate = await _pause("begin")
         if fate == 1 or self.epoch < self.world.log_epoch:
             raise SendLogUnavailable

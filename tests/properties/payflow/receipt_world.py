@@ -12,14 +12,16 @@ from typing import Final
 
 from devstack.conta_azul.books import Books, Payment
 from foundation.clock import UnixMs
-from foundation.errors import Rejected
+from foundation.errors import Contention, Rejected
 from foundation.tablestore.memory import MemoryRows
 from payflow.delivery import choices, decisions
 from payflow.delivery.choices import Decider, Resend
 from payflow.delivery.office import Office
-from payflow.delivery.ports import delivery_key
+from payflow.delivery.ports import DeliveryKey, delivery_key
+from payflow.delivery.restoring import Restoring
 from payflow.delivery.sender import SenderDesk, SendingLimits
 from payflow.delivery.work import Work
+from payflow.ledger.backup import CompanyBackup, take_backup
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.send_log import TableSendLog
 from payflow.looking import planning
@@ -32,6 +34,7 @@ from payflow.recipients.choice import Known
 from payflow.state import After, Delivery, DeliveryState, DocumentPolicy, Receipt, ReceiptState
 from tests.fakes.conta_azul import BooksApi, Time
 from tests.fakes.payflow import COMPANY, Book, a_company
+from tests.fakes.rows import ListAudit
 
 ONCE: Final = "no mail goes out twice"
 TRUE: Final = "a mail says what the payment is when it goes out"
@@ -98,6 +101,8 @@ class ReceiptHistory:
 
     seed: int
     addresses: int = 1
+    restores: bool = False
+    """Backups are taken, and put back."""
     time: Time = field(default_factory=Time)
     book: Book = field(default_factory=Book)
     fates: list[str] = field(default_factory=list)
@@ -107,6 +112,11 @@ class ReceiptHistory:
     answered: set[tuple[BaixaId, int]] = field(default_factory=set)
     """What a person said needs no mail, or had sent elsewhere."""
     corrections: int = 0
+    restored: int = 0
+    kept: CompanyBackup | None = None
+    """The backup that is put back next."""
+    arrived: set[DeliveryKey] = field(default_factory=set)
+    """Mails that the payer has."""
     booked: list[BaixaId] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -133,8 +143,11 @@ class ReceiptHistory:
         await self.look(LookKind.BASELINE)
         self._book(100_00)
         happens = [self.look, self.advance, self.edit, self.decide, self.pass_time, self.trouble, self.undo, self.pay]
+        weights = [8, 12, 5, 8, 6, 2, 0.4, 1]
+        if self.restores:
+            happens, weights = [*happens, self.back_up, self.restore], [*weights, 2, 1]
         for _ in range(steps):
-            (what,) = self.chance.choices(happens, [8, 12, 5, 8, 6, 2, 0.4, 1])
+            (what,) = self.chance.choices(happens, weights)
             await what()
         self.fates.clear()
         for turn in range(30):
@@ -158,7 +171,12 @@ class ReceiptHistory:
             assert receipt
             await self._work().advance(receipt, self.company, self.lane, self.api)
             for recipient, message_id, said in self.accepted[before:]:
+                await self._arrived(receipt.baixa, message_id)
                 self._went_out(receipt.baixa, recipient, message_id, said)
+
+    async def _arrived(self, baixa: BaixaId, message_id: str) -> None:
+        mails = await self.lane.deliveries(baixa)
+        self.arrived |= {delivery_key(one) for one in mails if one.message_id == message_id}
 
     async def edit(self) -> None:
         if self.parcela.payments:
@@ -175,6 +193,19 @@ class ReceiptHistory:
         if len(self.parcela.payments) < 2:
             self.time.now_s += 5
             self._book(self.chance.choice([100_00, 200_00]))
+
+    async def back_up(self) -> None:
+        self.time.now_s += 5
+        self.kept = await take_backup(self.lane.rows, ledger_id="l", company=COMPANY, now=self.now)
+
+    async def restore(self) -> None:
+        """Put the backup back; what a person said since then counts no more, and is asked about again."""
+        if self.kept is None:
+            return
+        self.time.now_s += 5
+        log = TableSendLog(self.log_rows, lambda: self.now, COMPANY, 1)
+        await Restoring(ledger=self.lane, log=log, audit=ListAudit(), clock=lambda: self.now).run(self.kept)
+        self.restored += 1
 
     def _book(self, amount: int) -> None:
         self.booked.append(BaixaId(self.books.pay(self.parcela, amount).id))
@@ -202,7 +233,7 @@ class ReceiptHistory:
         if offered := acts.get(receipt.state):
             try:
                 await self.chance.choice(offered)(receipt)
-            except Rejected:
+            except (Rejected, Contention):  # a further mail that only the send log knows has the name already
                 return
 
     async def _release(self, receipt: Receipt) -> None:
@@ -231,11 +262,13 @@ class ReceiptHistory:
     async def _say(self, receipt: Receipt) -> None:
         for mail in await self.lane.deliveries(receipt.baixa):
             if mail.state is DeliveryState.UNKNOWN and not mail.decided_by:
-                await self._said_of(mail)
+                await self._said_of(mail, receipt)
 
-    async def _said_of(self, mail: Delivery) -> None:
-        if any(message_id == mail.message_id for _, message_id, _ in self.accepted):
+    async def _said_of(self, mail: Delivery, receipt: Receipt) -> None:
+        if delivery_key(mail) in self.arrived:
             await decisions.decide_arrived(self.lane, delivery_key(mail), "office", self.now)
+        elif not mail.address:
+            await self._skip(receipt)
         else:
             await decisions.decide_again(self.lane, delivery_key(mail), "office", self.now, domain="p.example")
 

@@ -30,6 +30,17 @@ async def test_nobody_keeps_a_receipt_of_another_amount_unknown_to_a_person(addr
     assert sum(len(history.accepted) for history in played) > HISTORIES
 
 
+@pytest.mark.no_cover
+@pytest.mark.parametrize("addresses", [1, 2])
+async def test_a_restore_leaves_nobody_with_another_amount_unknown_to_a_person(addresses: int) -> None:
+    """The same, and backups that are put back: what was mailed since then only the send log knows."""
+    played = [ReceiptHistory(seed, addresses, restores=True) for seed in range(HISTORIES)]
+    for history in played:
+        await history.play(STEPS)
+
+    assert sum(history.restored for history in played) > HISTORIES // 2
+
+
 Patch = pytest.MonkeyPatch
 
 
@@ -52,6 +63,10 @@ def _a_held_receipt_takes_over_what_the_payment_became(patch: Patch) -> None:
     patch.setattr(look.Look, "_is_partly_mailed", never)
 
 
+def _what_the_log_says_is_not_taken(patch: Patch) -> None:
+    patch.setattr(corrections, "as_mailed", lambda receipt, *_: receipt)
+
+
 @pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("broken", "rule", "seed"),
@@ -70,3 +85,14 @@ async def test_a_rule_that_is_taken_away_is_noticed(
 
     with pytest.raises(Broken, match=rule):
         await ReceiptHistory(seed, addresses=2).play(STEPS)
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize(("rule", "seed"), [(world_of.NOT_SILENT, 7), (world_of.NOT_SILENT, 16), (world_of.BOOKS, 35)])
+async def test_the_send_logs_word_taken_away_is_noticed(rule: str, seed: int, monkeypatch: Patch) -> None:
+    """The row of a backup is from before the mail, and the payment may have been edited between the two."""
+    await ReceiptHistory(seed, restores=True).play(STEPS)
+    _what_the_log_says_is_not_taken(monkeypatch)
+
+    with pytest.raises(Broken, match=rule):
+        await ReceiptHistory(seed, restores=True).play(STEPS)

@@ -14,7 +14,7 @@ from payflow.delivery.restore import KnownSend, LogWord
 from payflow.delivery.rules import again_kind
 from payflow.mail.codes import Phase, Verdict
 from payflow.mail.smtp import SmtpOutcome
-from payflow.model import BaixaId, CompanyId, PaymentKey
+from payflow.model import BaixaId, CompanyId, PaymentKey, PaymentTerms
 from payflow.state import Delivery, DeliveryPhase, DeliveryState, Reason
 
 NOW = UnixMs(1_767_225_600_000)
@@ -237,3 +237,35 @@ def test_what_only_the_log_names_gets_a_row() -> None:
     assert found[BaixaId("u")].phase is None
     assert not rules.may_send_again(found[BaixaId("u")], NOW)
     assert DeliveryPhase.CLAIMED is not found[BaixaId("b1")].phase
+
+
+@pytest.mark.parametrize(
+    ("records", "said"),
+    [
+        ([("w1", B), ("w1", A)], "one"),
+        ([("w1", B)], "one"),
+        ([("w1", B), ("w1", N)], ""),
+        ([("w1", B), ("w1", N), ("w2", B), ("w2", A)], "two"),
+        ([("w1", B), ("w2", B), ("w2", A)], "two"),
+        ([("w1", N), ("w1", B), ("w2", B)], "two"),
+        ([("old", B), ("old", A)], ""),
+    ],
+)
+def test_what_a_mail_said_is_what_the_one_says_that_went_out(records: list[tuple[str, str]], said: str) -> None:
+    """Or that may have; between two attempts the payment may have been edited. Versions before did not record it."""
+    known = {"w1": PaymentTerms(paid_on="one"), "w2": PaymentTerms(paid_on="two")}
+
+    assert restore.what_it_said(records, known).paid_on == said
+
+
+@pytest.mark.parametrize("state", [DeliveryState.READY, DeliveryState.HELD, DeliveryState.CANCELLED])
+def test_a_row_from_before_its_mail_has_what_the_mail_said(state: DeliveryState) -> None:
+    """One that knows the mail itself is left as it is: its receipt's row is from after the mail."""
+    key, said = delivery_key(READY), PaymentTerms(paid_on="one")
+    log = {key: [("w1", B), ("w1", A)]}
+    sent = replace(READY, state=DeliveryState.SENT)
+
+    (after,) = restore.apply({key: replace(READY, state=state)}, log, NOW, {"w1": said})
+
+    assert (after.state, after.said) == (DeliveryState.SENT, said)
+    assert restore.apply({key: sent}, log, NOW, {"w1": said}) == [sent]

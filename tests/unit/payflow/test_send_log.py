@@ -13,7 +13,7 @@ from payflow.errors import SendLogUnavailable, ServedElsewhere
 from payflow.ledger import send_log
 from payflow.ledger.send_log import TableSendLog
 from payflow.model import BaixaId, PaymentKey
-from tests.fakes.payflow import COMPANY, NOW
+from tests.fakes.payflow import COMPANY, NOW, a_receipt
 
 KEY = DeliveryKey(PaymentKey(COMPANY, BaixaId("b1")), "receipt", 1)
 
@@ -34,6 +34,20 @@ async def test_records_are_read_by_mail_from_a_day_on() -> None:
         KEY: [("w1", "not_accepted"), ("w2", "accepted"), ("w2", "begun")]
     }
     assert len((await _log(rows).records("2025-12-31"))[KEY]) == 4
+
+
+async def test_a_record_says_what_its_mail_says_and_no_name() -> None:
+    """Amount, day and customer's id; a record of a version before says nothing."""
+    rows, terms = MemoryRows(), a_receipt().terms
+    await _log(rows, now=NOW - 86_400_000).begin(KEY, "w1", terms)
+    await _log(rows).begin(KEY, "w2", terms)
+    await _log(rows).begin(KEY, "w3")
+    await _log(rows).end(KEY, "w2", accepted=True)
+
+    assert await _log(rows).said("2026-01-01") == {"w2": replace(terms, customer_name="")}
+    assert set(await _log(rows).said("2025-12-31")) == {"w1", "w2"}
+    assert terms.customer_name not in str(rows.dump())
+    assert [row["said"] for row in rows.dump().values() if row.get("claimed_by") == "w1"] == ["150000\n2026-01-01\nc1"]
 
 
 async def test_an_older_epoch_begins_nothing() -> None:

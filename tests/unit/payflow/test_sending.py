@@ -17,8 +17,11 @@ from payflow.delivery.sending import Sending
 from payflow.errors import SendLogUnavailable
 from payflow.mail.codes import Phase, Verdict
 from payflow.mail.smtp import SmtpOutcome
+from payflow.model import NO_TERMS, Centavos, CustomerId, PaymentTerms
 from payflow.state import Delivery, DeliveryPhase, DeliveryState, Reason
 from tests.unit.payflow.test_delivery_rules import NOW, READY, UNKNOWN
+
+SAID = PaymentTerms(amount=Centavos(100_00), paid_on="2026-01-01", customer=CustomerId("c1"))
 
 
 @dataclass
@@ -64,8 +67,8 @@ class _World:
         self.rows[delivery_key(stored)] = stored
         return stored
 
-    async def begin(self, key: DeliveryKey, owner: str) -> None:
-        assert (key, owner) == (delivery_key(READY), "w1")
+    async def begin(self, key: DeliveryKey, owner: str, said: PaymentTerms = NO_TERMS) -> None:
+        assert (key, owner, said) == (delivery_key(READY), "w1", SAID)
         self._note("begin")
 
     async def end(self, key: DeliveryKey, owner: str, *, accepted: bool) -> None:
@@ -103,6 +106,7 @@ class _World:
             clock=lambda: UnixMs(NOW + int(self.seconds * 1000)),
             monotonic=lambda: self.seconds,
             owner=lambda: "w1",
+            said=SAID,
         )
 
 
