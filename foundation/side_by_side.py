@@ -12,12 +12,18 @@ E = TypeVar("E", bound=Exception)
 
 
 async def side_by_side(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
-    """Return what both return. When both have ended, the error of *first* is raised, else that of *second*."""
-    done = await asyncio.gather(first, second, return_exceptions=True)
+    """Return what both return. When both have ended, the error that *first* raised is raised, else that of *second*."""
+    done = await asyncio.gather(_boxed(first), _boxed(second), return_exceptions=True)
     for each in done:
         if isinstance(each, BaseException):
             raise each
-    return done[0], done[1]  # type: ignore[return-value]  # no exception is left
+    ((one,), (other,)) = done  # type: ignore[misc]  # no exception is left
+    return one, other
+
+
+async def _boxed(ask: Awaitable[A]) -> tuple[A]:
+    """Return the value in a box: an error that is returned is a value, and none that was raised."""
+    return (await ask,)
 
 
 async def value_or_error(ask: Callable[[], Awaitable[A]], *expected: type[E]) -> A | E:

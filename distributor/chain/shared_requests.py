@@ -9,6 +9,7 @@ two of them make once.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from distributor.chain.batches import RpcCall
@@ -61,12 +62,17 @@ def _fail(answer: asyncio.Future[Mapping[str, object]], error: BaseException) ->
 
 
 def _merged(asked: Sequence[Mapping[str, RpcCall]]) -> tuple[Mapping[str, RpcCall], Sequence[Mapping[str, str]]]:
-    """Return the calls of all readers in their order, each once, and by which name each reader finds its own."""
-    merged, sent_as, names = dict[str, RpcCall](), dict[str, str](), list[dict[str, str]]()
+    """
+    Return the calls of all readers in their order, and by which name each reader finds its own.
+
+    A call that two readers make goes out once; one that a reader makes twice goes out twice.
+    """
+    merged, sent_as, names = dict[str, RpcCall](), dict[tuple[str, int], str](), list[dict[str, str]]()
     for calls in asked:
-        mine = dict[str, str]()
+        mine, made = dict[str, str](), Counter[str]()
         for name, call in calls.items():
-            mine[name] = sent_as.setdefault(repr(call), str(len(sent_as)))
+            made[repr(call)] += 1
+            mine[name] = sent_as.setdefault((repr(call), made[repr(call)]), str(len(sent_as)))
             merged.setdefault(mine[name], call)
         names.append(mine)
     return merged, names

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from distributor.chain_types import Call, Counts, PoolView
+from distributor.chain_types import Call, Counts, PoolView, PreBindSnapshot
+from distributor.errors import ChainUnavailable
 from distributor.model import Address, Fees, OrderStatus
 from distributor.payout.ledger_age import PATIENCE_MS, find_sign
 from distributor.ports import UnsignedTransaction
@@ -33,6 +34,11 @@ def a_rival(nonce: int) -> Sent:
     call = Call(to=OPERATOR, data=b"")
     unsigned = UnsignedTransaction(chain_id=31337, nonce=nonce, call=call, gas_limit=21_000, fees=fees)
     return Sent(tx_hash=a_hash(f"forgotten {nonce}"), sender=OPERATOR, unsigned=unsigned)
+
+
+async def no_answer(_operator: Address) -> PreBindSnapshot:
+    """A node that does not answer."""
+    raise ChainUnavailable
 
 
 async def a_ledger_that_went_back() -> World:
@@ -88,6 +94,34 @@ async def test_a_pool_that_forgets_proves_nothing() -> None:
 
     assert not world.chain.pooled
     assert (await world.ledger.service.why_waiting()).reason is WaitingReason.POOL_AHEAD
+
+
+async def test_a_sign_in_the_pool_counts_whatever_else_the_nodes_do_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the guard has recorded and what the contracts say is asked beside the pool; a sign is noted all the same."""
+    world = await a_world(guarded=True)
+    await world.receive("A-1")
+    world.chain.arrive(a_rival(nonce=0))
+    world.guard.silent = True
+    monkeypatch.setattr(world.chain, "pre_bind_snapshot", no_answer)
+
+    await world.distribution.drain()
+
+    assert (await world.ledger.service.why_waiting()).reason is WaitingReason.POOL_AHEAD
+
+
+@pytest.mark.parametrize("silent", ["guard", "contracts"])
+async def test_nothing_is_bound_on_half_an_answer(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that says what its pool holds and not the rest is one that does not answer."""
+    world = await a_world(guarded=True)
+    order = await world.receive("A-1")
+    world.guard.silent = silent == "guard"
+    if silent == "contracts":
+        monkeypatch.setattr(world.chain, "pre_bind_snapshot", no_answer)
+
+    await world.distribution.drain()
+
+    assert await world.status(order) is OrderStatus.RECEIVED
+    assert (await world.ledger.service.why_waiting()).reason is WaitingReason.NODE_DOWN
 
 
 async def test_an_operator_added_while_the_nodes_answer_is_asked_for_too(monkeypatch: pytest.MonkeyPatch) -> None:

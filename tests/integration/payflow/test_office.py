@@ -63,9 +63,9 @@ class Page:
         asked = await self.ask("POST", "code")
         assert "um código está a caminho" in asked.get_body().decode()
         await office.office_mail(func.QueueMessage(body=str(COMPANY).encode()), a_context())
-        code = re.search(r"\b\d{8}\b", text_of(world.mail.accepted[-1].data))
-        assert code
-        entered = await self.ask("POST", "enter", code=code[0])
+        texts = [text_of(mail.data) for mail in world.mail.accepted]  # on a weekday the daily mail goes out too
+        (*_, code) = [found[0] for text in texts if (found := re.search(r"\b\d{8}\b", text))]
+        entered = await self.ask("POST", "enter", code=code)
         assert entered.status_code == 303
 
 

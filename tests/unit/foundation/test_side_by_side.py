@@ -43,3 +43,10 @@ async def test_an_expected_error_is_returned() -> None:
     assert await value_or_error(lambda: after(0, [], "bad", error), ValueError) is error
     with pytest.raises(KeyError):
         await value_or_error(lambda: after(0, [], "worse", KeyError()), ValueError)
+
+
+async def test_an_error_that_is_returned_is_a_value() -> None:
+    """What the other one says is not lost by it."""
+    error = ValueError("no answer")
+    asked = value_or_error(lambda: after(0, [], "bad", error), ValueError)
+    assert await side_by_side(after(1, [], "good"), asked) == ("good", error)
