@@ -14,6 +14,7 @@ from aiohttp import web
 
 from devstack.conta_azul.books import Books, Parcela, Payment, Person
 from devstack.conta_azul.server import ContaAzul
+from devstack.payflow import pages
 from devstack.payflow.document import receipt
 from devstack.payflow.journey import COMPANY
 from devstack.payflow.mailbox import Mailbox
@@ -108,13 +109,8 @@ async def served(desk: Desk) -> AsyncIterator[str]:
     app = web.Application()
     app.router.add_get("/", partial(_page, desk))
     app.router.add_post("/{act}", partial(_press, desk))
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with pages.served(app) as url:
+        yield url
 
 
 async def _page(desk: Desk, _: web.Request) -> web.Response:

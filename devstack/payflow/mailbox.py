@@ -24,6 +24,7 @@ from aiohttp import web
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
+from devstack.payflow import pages
 from devstack.stack import free_port
 
 HOST, USER, PASSWORD = "localhost", "payflow", "local-only"  # pragma: allowlist secret
@@ -105,14 +106,8 @@ async def _page(box: Mailbox) -> AsyncIterator[None]:
     app.router.add_get("/{at:[0-9]+}", partial(_mail, box))
     app.router.add_get("/{at:[0-9]+}/body", partial(_body, box))
     app.router.add_get("/{at:[0-9]+}/file", partial(_file, box))
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    box.web_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with pages.served(app) as box.web_url:
         yield
-    finally:
-        await runner.cleanup()
 
 
 async def _list(box: Mailbox, _: web.Request) -> web.Response:

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from devstack.acs.serve import acs
 from devstack.acs.server import TOKEN, Taken
+from devstack.payflow import pages
 from devstack.payflow.mailbox import Mailbox
 
 LIFE_S = 3600
@@ -55,13 +56,8 @@ async def service(box: Mailbox) -> AsyncIterator[Mapping[str, str]]:
 async def _identity(header: str) -> AsyncIterator[str]:
     app = web.Application()
     app.router.add_get("/msi/token", partial(_token, header))
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/msi/token"
-    finally:
-        await runner.cleanup()
+    async with pages.served(app) as url:
+        yield f"{url}/msi/token"
 
 
 async def _token(header: str, request: web.Request) -> web.Response:
